@@ -1,6 +1,7 @@
 #include "app/session/layer_figures.h"
 
 #include "app/session/run_names.h"
+#include "core/method/method.h"
 
 namespace graticule {
 
@@ -20,6 +21,32 @@ LayerFigures figures_of(const Session& session, LayerId layer, const SchemeChoic
     if (const auto tried = session.whatIfs().find(layer, choice, false))
         return {std::shared_ptr<const LayerReport>(tried, &tried->report)};
     return {};
+}
+
+bool fits_rounding(const SchemeChoice& choice) {
+    const MethodStep* step = step_of(choice, Stage::round);
+    const MethodRow* row = step ? find_method(step->method) : nullptr;
+    return row && row->needs == Needs::samples;
+}
+
+ComparedFigures compared_figures(const Session& session, LayerId layer, const SchemeChoice& before,
+                                 const SchemeChoice& now) {
+    ComparedFigures both{figures_of(session, layer, before), figures_of(session, layer, now)};
+    if (!both.before || !both.now) return both;
+    bool alike = both.before.held_out() == both.now.held_out();
+    if (!alike) {
+        const bool fit_is_now = both.now.held_out();
+        const SchemeChoice& choice = fit_is_now ? before : now;
+        LayerFigures& other = fit_is_now ? both.before : both.now;
+        const ScoredOn wanted = uses_samples(choice) ? ScoredOn::all_seen : ScoredOn::held_out;
+        const auto tried = fits_rounding(choice) ? nullptr : session.whatIfs().find(layer, choice, false, wanted);
+        if (tried) other = {std::shared_ptr<const LayerReport>(tried, &tried->report)};
+        alike = tried != nullptr;
+    }
+    const LayerReport &a = *both.before.report, &b = *both.now.report;
+    both.same_rows = alike && a.rows_scored == b.rows_scored &&
+                     calibration_of(session, both.before) == calibration_of(session, both.now);
+    return both;
 }
 
 QString standing_text(const LayerFigures& figures) {

@@ -15,12 +15,27 @@ struct LayerFigures {
 
     [[nodiscard]] explicit operator bool() const { return report != nullptr; }
     [[nodiscard]] bool estimated() const { return report && report->estimated; }
+    /// Of rows that the methods have not seen: its fit held them out.
+    [[nodiscard]] bool held_out() const { return estimated() && report->rows_fitted > 0; }
     /// LayerReport::too_few_rows.
     [[nodiscard]] bool doubtful() const { return report && report->too_few_rows; }
 };
 
 /// The newest measurement of this choice under the recipe's calibration, else the what-if.
 [[nodiscard]] LayerFigures figures_of(const Session& session, LayerId layer, const SchemeChoice& choice);
+
+/// Of two choices for a linear, to be held against each other.
+struct ComparedFigures {
+    LayerFigures before, now;
+    bool same_rows = true; ///< figures of inputs and outputs are means over the same rows
+};
+/// What figures_of knows of each. Beside an estimate of a fit, scored on rows held out, the other side is an estimate on
+/// those rows as well, even where it was measured, once there is one; a rounding that was measured fitted to the rows
+/// that it is scored on stays as it is.
+[[nodiscard]] ComparedFigures compared_figures(const Session& session, LayerId layer, const SchemeChoice& before,
+                                               const SchemeChoice& now);
+/// Whether its rounding fits the weights to inputs (GPTQ and its like).
+[[nodiscard]] bool fits_rounding(const SchemeChoice& choice);
 
 /// "measured" or "what-if, not yet run"; empty: nothing is known.
 [[nodiscard]] QString standing_text(const LayerFigures& figures);

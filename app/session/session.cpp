@@ -341,7 +341,13 @@ void Session::wantWhatIfs() {
         requests.push_back({layer, choiceFor(layer, recipe_rules_), true});
         requests.push_back({layer, choiceFor(layer, reference_rules_), true});
     };
-    if (const auto layer = primary()) want_whole(*layer);
+    if (const auto layer = primary()) {
+        want_whole(*layer);
+        SchemeChoice now = choiceFor(*layer, recipe_rules_), before = choiceFor(*layer, reference_rules_);
+        const bool fits = uses_samples(now);
+        if (fits != uses_samples(before)) // what compares them wants both of the rows that the fit leaves
+            requests.push_back({*layer, std::move(fits ? before : now), false, ScoredOn::held_out});
+    }
     for (const LayerId layer : pinned_) want_whole(layer);
     const auto want = [&](LayerId layer) { // what was measured needs no estimate
         SchemeChoice choice = choiceFor(layer, recipe_rules_);

@@ -56,7 +56,7 @@ void WhatIfService::want(std::vector<Request> requests) {
     std::set<Key> asked; // a full answer serves a later request for the report alone
     std::vector<Request> wanted, refinements;
     for (Request& request : requests) {
-        const Key name = key(request.layer, request.choice);
+        const Key name = key(request.layer, request.choice, request.scored_on);
         if (!asked.insert(name).second) continue;
         const auto found = known_.find(name);
         const Known* known = found == known_.end() ? nullptr : &found->second;
@@ -85,12 +85,11 @@ void WhatIfService::want(std::vector<Request> requests) {
 
 bool WhatIfService::takesLong(const Request& request) const {
     if (!model_ || !stats_ || device_ != "cpu") return false;
-    const bool fits = std::ranges::any_of(request.choice.steps, [](const MethodStep& step) {
-        return find_method(step.method)->needs == Needs::samples; // few rows would fit another weight
-    });
+    if (request.scored_on == ScoredOn::held_out || uses_samples(request.choice)) // few rows would fit another weight
+        return false;
     const Linear& linear = model_->linear(request.layer);
     const std::int64_t rows = stats_->sites.at(index_of(linear.site)).kept_rows.shape.at(0);
-    return !fits && rows > first_rows && linear.out_features() * linear.in_features() * rows >= long_product_;
+    return rows > first_rows && linear.out_features() * linear.in_features() * rows >= long_product_;
 }
 
 WhatIfService::Quiet::Quiet(WhatIfService& service)
@@ -126,15 +125,16 @@ QString WhatIfService::weightsProblem(LayerId layer) const {
     return found == weights_.end() ? QString() : found->second.problem;
 }
 
-std::shared_ptr<const WhatIf> WhatIfService::find(LayerId layer, const SchemeChoice& choice, bool full) const {
-    const auto found = known_.find(key(layer, choice));
+std::shared_ptr<const WhatIf> WhatIfService::find(LayerId layer, const SchemeChoice& choice, bool full,
+                                                  ScoredOn scored_on) const {
+    const auto found = known_.find(key(layer, choice, scored_on));
     if (found == known_.end() || (full && !found->second.full)) return nullptr;
     found->second.used = ++clock_;
     return found->second.result;
 }
 
 QString WhatIfService::problem(LayerId layer, const SchemeChoice& choice) const {
-    const auto found = known_.find(key(layer, choice));
+    const auto found = known_.find(key(layer, choice, ScoredOn::all_seen));
     return found == known_.end() ? QString() : found->second.problem;
 }
 
@@ -187,7 +187,8 @@ void WhatIfService::loop(std::stop_token stop) {
             }
             const auto ask = [&] {
                 if (request.look == Look::weight) return answers->of_weight(request.layer, request.choice);
-                return answers->of(request.layer, request.choice, request.look == Look::all_rows ? 0 : first_rows);
+                return answers->of(request.layer, request.choice, request.look == Look::all_rows ? 0 : first_rows,
+                                   request.scored_on);
             };
             WhatIf answer = [&] {
                 try {
@@ -250,7 +251,7 @@ void WhatIfService::keep(const Request& request, std::shared_ptr<const WhatIf> r
         --under_way_;
         if (generation != generation_) return; // of another model or calibration
     }
-    Known& known = known_[key(request.layer, request.choice)];
+    Known& known = known_[key(request.layer, request.choice, request.scored_on)];
     const bool both = known.result && result;
     if (both && known.look >= request.look && (known.full || !request.full)) return; // asked for before it came
     if (both && known.look > request.look) {                                         // only the plots were missing

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "core/engine/engine.h"
@@ -28,7 +29,9 @@ public:
     struct Request {
         LayerId layer{};
         SchemeChoice choice;
-        bool full = false;          ///< with weights and channels for the plots; else the report alone is kept
+        bool full = false; ///< with weights and channels for the plots; else the report alone is kept
+        /// Another answer than that on all rows, with a report alone; waits for all rows however long they take.
+        ScoredOn scored_on = ScoredOn::all_seen;
         Look look = Look::all_rows; ///< set by the service
     };
 
@@ -53,7 +56,8 @@ public:
     [[nodiscard]] QString weightsProblem(LayerId layer) const;
 
     /// Null: not known yet. A full result answers a request for a report as well.
-    [[nodiscard]] std::shared_ptr<const WhatIf> find(LayerId layer, const SchemeChoice& choice, bool full) const;
+    [[nodiscard]] std::shared_ptr<const WhatIf> find(LayerId layer, const SchemeChoice& choice, bool full,
+                                                     ScoredOn scored_on = ScoredOn::all_seen) const;
     /// Why the last attempt for this layer and choice failed; empty: it did not.
     [[nodiscard]] QString problem(LayerId layer, const SchemeChoice& choice) const;
     /// While one lives nothing new is begun: for what is timed. From any thread; not beyond the service.
@@ -77,7 +81,7 @@ Q_SIGNALS:
     void damaged(const QString& why);
 
 private:
-    using Key = std::pair<LayerId, std::string>;
+    using Key = std::tuple<LayerId, std::string, ScoredOn>;
     struct Known {
         std::shared_ptr<const WhatIf> result;
         bool full = false;
@@ -85,7 +89,9 @@ private:
         QString problem;
         mutable std::uint64_t used = 0; ///< for dropping the oldest full results
     };
-    [[nodiscard]] static Key key(LayerId layer, const SchemeChoice& choice) { return {layer, to_line(choice)}; }
+    [[nodiscard]] static Key key(LayerId layer, const SchemeChoice& choice, ScoredOn scored_on) {
+        return {layer, to_line(choice), scored_on};
+    }
     [[nodiscard]] bool takesLong(const Request& request) const;
     void loop(std::stop_token stop);
     void keep(const Request& request, std::shared_ptr<const WhatIf> result, const QString& problem, int generation);

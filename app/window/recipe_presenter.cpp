@@ -10,6 +10,7 @@
 #include "app/session/run_names.h"
 #include "app/window/table_rows.h"
 #include "core/method/method.h"
+#include "core/method/what_if_layer.h"
 #include "core/recipe/hardware_cost.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/qt_text.h"
@@ -77,22 +78,24 @@ void add_sources(WhatIfTable& table, const LayerReport& a, const LayerReport& b)
                          .tip = QObject::tr("What this source would make alone, in % of the mean squared output error "
                                             "E[(ŷ−y)²]. With the cross term the parts add up to 100 %; where errors "
                                             "cancel, as GPTQ has them do, single parts are above 100 %"),
-                         .shorter = qt_text(source.shorter)},
+                         .shorter = qt_text(source.shorter),
+                         .scored = true},
                         before, now, 1, 0, 0));
     }
 }
 
-bool fits_to_rows(const SchemeChoice& choice) {
-    const MethodStep* step = step_of(choice, Stage::round);
-    const MethodRow* row = step ? find_method(step->method) : nullptr;
-    return row && row->needs == Needs::samples;
+// Two figures that are not to be held against each other: the tip says why.
+void leave_apart(WhatIfRow& row, const QString& why) {
+    row.delta.clear();
+    row.better = 0;
+    row.tip += QStringLiteral(". ") + why;
 }
 
 // What a fit left of the rows it was made on, beside what another fit left of rows that it has not seen.
 void leave_unlike_apart(WhatIfTable& table, const LayerFigures& measured, const SchemeChoice& measured_choice,
                         const LayerFigures& estimated) {
     if (measured.estimated() || !estimated.estimated() || estimated.report->rows_fitted == 0 ||
-        !fits_to_rows(measured_choice))
+        !fits_rounding(measured_choice))
         return;
     table.warning =
         QObject::tr("The measured one was fitted to the rows it is scored on, the other was not: the two are "
@@ -110,10 +113,12 @@ void add_basis(WhatIfTable& table, const Session& session, const LayerFigures& c
         table.basis += QObject::tr(" (took %1)").arg(duration_text(candidate.report->seconds));
     for (const LayerFigures* figures : {&current, &candidate}) {
         if (!figures->doubtful()) continue;
-        table.warning = QObject::tr("Only %1 rows for the %2 inputs that the method fits to: not to be trusted. "
-                                    "Calibrate on more tokens, or quantize to measure it.")
-                            .arg(figures->report->rows_fitted)
-                            .arg(linear.in_features());
+        const QString only = figures->estimated()
+                                 ? QObject::tr("Only %1 rows for the %2 inputs that the method fits to: not to be "
+                                               "trusted. Calibrate on more tokens, or quantize to measure it.")
+                                 : QObject::tr("Measured on only %1 tokens for the %2 inputs that the method fits to, "
+                                               "and fitted to them: not to be trusted. Calibrate on more tokens.");
+        table.warning = only.arg(figures->report->rows_fitted).arg(linear.in_features());
     }
     if (!table.warning.isEmpty()) // a doubtful figure is no reason for green
         for (WhatIfRow& row : table.rows) row.better = 0;
@@ -129,7 +134,7 @@ WhatIfTable what_if_table(const Session& session) {
     }
     const SchemeChoice now = session.choiceFor(*layer, session.recipeRules()),
                        before = session.choiceFor(*layer, session.referenceRules());
-    const LayerFigures answer = figures_of(session, *layer, now), current = figures_of(session, *layer, before);
+    const auto [current, answer, same_rows] = compared_figures(session, *layer, before, now);
     if ((!answer || !current) && !session.statsComplete()) { // what was measured needs none
         table.note = QObject::tr("Calibrate first: the answer comes from the inputs that calibration keeps.");
         return table;
@@ -150,9 +155,12 @@ WhatIfTable what_if_table(const Session& session) {
     // Of what a method makes of the weights, so it depends on the rows that one is fitted to.
     const auto figure_row = [&](Figure figure, const QString& tip, int digits, int higher_is_better) {
         const FigureWords& words = words_of(figure);
-        table.rows.push_back(
-            compare_row({.name = qt_text(words.label), .tip = tip, .shorter = qt_text(words.brief), .fitted = true},
-                        words.of(a), words.of(b), digits, higher_is_better, 0.1));
+        table.rows.push_back(compare_row({.name = qt_text(words.label),
+                                          .tip = tip,
+                                          .shorter = qt_text(words.brief),
+                                          .fitted = true,
+                                          .scored = figure == Figure::output_sqnr},
+                                         words.of(a), words.of(b), digits, higher_is_better, 0.1));
     };
     figure_row(Figure::output_sqnr,
                QObject::tr("10 log10(E[y²] / E[(ŷ−y)²]) of the linear's output, weights and input quantized. "
@@ -164,7 +172,8 @@ WhatIfTable what_if_table(const Session& session) {
         const double before_rms = std::sqrt(*a.input_mse), now_rms = std::sqrt(*b.input_mse);
         WhatIfRow row = compare_row({.name = QObject::tr("input RMS error"),
                                      .tip = QObject::tr("Root of the mean squared error of the quantized input"),
-                                     .shorter = QObject::tr("input RMS")},
+                                     .shorter = QObject::tr("input RMS"),
+                                     .scored = true},
                                     before_rms, now_rms, 4, -1, 0.01 * before_rms);
         const auto short_text = [](double rms) { // as wide as the other figures
             return rms >= 0.01 || rms == 0 ? fixed_text(rms, 4) : exponent_text(rms, 2);
@@ -172,6 +181,9 @@ WhatIfTable what_if_table(const Session& session) {
         row.current = short_text(before_rms);
         row.candidate = short_text(now_rms);
         row.delta = before_rms > 0 ? signed_text(100 * (now_rms / before_rms - 1), 0) + QObject::tr(" %") : QString();
+        if (!same_input_units(*session.model(), *layer, before, now))
+            leave_apart(row, QObject::tr("No Δ: the two scale the input's channels differently before it is quantized, "
+                                         "so that their errors are in different units"));
         table.rows.push_back(std::move(row));
     }
     const double weights = double(linear.out_features()) * double(linear.in_features());
@@ -192,6 +204,12 @@ WhatIfTable what_if_table(const Session& session) {
         unit_row(QObject::tr("unit power"), &MacUnit::power);
     }
     add_sources(table, a, b);
+    if (!same_rows)
+        for (WhatIfRow& row : table.rows)
+            if (row.scored && !row.delta.isEmpty())
+                leave_apart(row,
+                            QObject::tr("No Δ: the two are means over different rows of the input, which are named "
+                                        "below"));
     leave_unlike_apart(table, current, before, answer);
     leave_unlike_apart(table, answer, now, current);
     add_basis(table, session, current, answer, linear);

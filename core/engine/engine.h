@@ -185,7 +185,8 @@ public:
     ~WhatIfs();
     /// `rows`: of the kept inputs, evenly spread, that are looked at; 0: all. Throws Error{bad_input} for a choice that
     /// the run would refuse.
-    [[nodiscard]] WhatIf of(LayerId layer, const SchemeChoice& choice, std::int64_t rows = 0) const;
+    [[nodiscard]] WhatIf of(LayerId layer, const SchemeChoice& choice, std::int64_t rows = 0,
+                            ScoredOn scored_on = ScoredOn::all_seen) const;
     /// The same of the weight alone, which is there much sooner: the report says nothing of inputs and outputs. Only
     /// for choices that look at no samples.
     [[nodiscard]] WhatIf of_weight(LayerId layer, const SchemeChoice& choice) const;

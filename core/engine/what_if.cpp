@@ -12,8 +12,8 @@ WhatIfs::WhatIfs(std::shared_ptr<const Model> model, std::shared_ptr<const Activ
     , layers_(std::make_unique<WhatIfLayers>(model_, stats_, device)) {}
 WhatIfs::~WhatIfs() = default;
 
-WhatIf WhatIfs::of(LayerId layer, const SchemeChoice& choice, std::int64_t rows) const {
-    return result_of(layer, layers_->of(layer, complete(layer, choice), rows));
+WhatIf WhatIfs::of(LayerId layer, const SchemeChoice& choice, std::int64_t rows, ScoredOn scored_on) const {
+    return result_of(layer, layers_->of(layer, complete(layer, choice), rows, scored_on));
 }
 
 WhatIf WhatIfs::of_weight(LayerId layer, const SchemeChoice& choice) const {

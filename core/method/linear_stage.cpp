@@ -91,7 +91,18 @@ void set_scored_rows(const LinearJob& job, Measured& measured) {
     measured.row_samples = kept_row_samples(*job.statistics);
 }
 
-Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::Tensor& keep, std::string& note) {
+/// A fit to `tokens` inputs, where the rounding is one.
+void report_fit(const MethodRow& rounding, std::int64_t tokens, const Linear& linear, std::string& note,
+                LayerReport& report) {
+    if (rounding.needs != Needs::samples) return;
+    report.rows_fitted = tokens;
+    report.too_few_rows = tokens < linear.in_features();
+    if (report.too_few_rows)
+        append_note(note, "fitted to " + std::to_string(tokens) + " tokens, fewer than its " +
+                              std::to_string(linear.in_features()) + " inputs");
+}
+
+Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::Tensor& keep, LayerReport& report) {
     static const ParamMap none;
     static const RoundToNearest nearest;
     WeightRequest request{.linear = job.linear,
@@ -117,14 +128,18 @@ Rounded round_weight(const LinearJob& job, const at::Tensor& weight, const at::T
     if (clip && clip.method->applies(job.linear.role, clip.params())) {
         const SampleWants wants = clip_wants(job.choice, job.linear.role);
         const WeightRequest asked = with(*clip.step, wants, job.clip_samples);
-        if (!unseen(wants, asked)) request.weight = clip.method->clip(asked, note);
+        if (!unseen(wants, asked)) request.weight = clip.method->clip(asked, report.method_note);
     }
     const auto rounding = chosen<Rounding>(job.choice);
     if (!rounding) return nearest.round(request);
     const SampleWants wants = round_wants(job.choice);
     const WeightRequest asked = with(*rounding.step, wants, job.round_samples);
-    if (!unseen(wants, asked)) return rounding.method->round(asked);
-    append_note(note, "no calibration token came here, rounded to nearest");
+    if (!unseen(wants, asked)) {
+        Rounded rounded = rounding.method->round(asked);
+        report_fit(*rounding.row, asked.samples.tokens, job.linear, rounded.note, report);
+        return rounded;
+    }
+    append_note(report.method_note, "no calibration token came here, rounded to nearest");
     return nearest.round(asked);
 }
 
@@ -152,7 +167,7 @@ at::Tensor with_kept(const LinearJob& job, const at::Tensor& keep, const at::Ten
 /// Clip, round and compensate; `params` outlive `measured`.
 void quantize_weight(const LinearJob& job, Measured& measured, solvers::BlockParams& params, QuantizedLinear& out) {
     const at::Tensor body = measured.keep.defined() ? job.weight.masked_fill(measured.keep, 0) : job.weight;
-    const Rounded rounded = round_weight(job, body, measured.keep, out.report.method_note);
+    const Rounded rounded = round_weight(job, body, measured.keep, out.report);
     append_note(out.report.method_note, rounded.note);
     if (rounded.loss) out.report.search_loss = rounded.loss;
     if (rounded.loss_before) out.report.search_loss_before = rounded.loss_before;

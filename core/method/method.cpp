@@ -33,6 +33,13 @@ SchemeChoice without_defaults(const SchemeChoice& choice) {
     return concise;
 }
 
+bool uses_samples(const SchemeChoice& choice) {
+    return std::ranges::any_of(choice.steps, [](const MethodStep& step) {
+        const MethodRow* row = find_method(step.method);
+        return row != nullptr && row->needs == Needs::samples;
+    });
+}
+
 const MethodStep* step_of(const SchemeChoice& choice, Stage stage) {
     for (const MethodStep& step : choice.steps)
         if (const MethodRow* row = find_method(step.method); row != nullptr && row->stage() == stage) return &step;

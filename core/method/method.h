@@ -62,5 +62,7 @@ struct MethodRow {
 [[nodiscard]] std::optional<StoredParts> expected_parts(const SchemeChoice& choice, const Linear& linear);
 /// The step of this stage, or null; every method name must be known.
 [[nodiscard]] const MethodStep* step_of(const SchemeChoice& choice, Stage stage);
+/// Whether one of its methods fits itself to inputs; every method name must be known.
+[[nodiscard]] bool uses_samples(const SchemeChoice& choice);
 
 } // namespace graticule

@@ -30,6 +30,14 @@ const FoldSite* fold_site_of(const Model& model, LayerId layer) {
     return nullptr;
 }
 
+/// The transform, where it scales the layer's input.
+Chosen<Transform> scaling_of(const Model& model, LayerId layer, const SchemeChoice& choice) {
+    const auto transform = chosen<Transform>(choice);
+    const FoldSite* site = fold_site_of(model, layer);
+    if (!transform || site == nullptr || !scale_fits(*site, model)) return {};
+    return transform.method->applies(*site, transform.params()) ? transform : Chosen<Transform>();
+}
+
 /// Rows of inputs on the device, and on the host which sample each is of.
 struct Rows {
     at::Tensor values, samples;
@@ -98,10 +106,9 @@ InputMap rotated_before(const Model& model, const Linear& linear, const std::opt
 std::optional<FoldResult> search_scale(const Model& model, const SiteStats& statistics, const Rows& rows, LayerId layer,
                                        const SchemeChoice& choice, const InputMap& before, Inputs& inputs,
                                        const Device& device) {
-    const auto transform = chosen<Transform>(choice);
+    const auto transform = scaling_of(model, layer, choice);
+    if (!transform) return std::nullopt;
     const FoldSite* site = fold_site_of(model, layer);
-    if (!transform || site == nullptr || !scale_fits(*site, model)) return std::nullopt;
-    if (!transform.method->applies(*site, transform.params())) return std::nullopt;
     LayerChoices choices(model.linears().size());
     for (const LayerId id : site->consumers) choices[index_of(id)] = choice;
     FoldRequest request = fold_request(*site, choices, transform.params(), device, [&](LayerId id) {
@@ -117,20 +124,16 @@ std::optional<FoldResult> search_scale(const Model& model, const SiteStats& stat
 }
 
 /// The rows that calibration kept. A method that looks at inputs fits itself to those it sees, so every fourth row is
-/// held out for the score; other methods are scored on all.
+/// held out for the score; other methods see all, and are scored on all or, beside such a one, on the same.
 struct KeptRows {
     Rows fitted, scored;
 };
-KeptRows split_rows(const Rows& kept, bool fits) {
+KeptRows split_rows(const Rows& kept, bool fits, ScoredOn scored_on) {
     const std::int64_t count = kept.values.size(0);
-    if (!fits || count < 8) return {kept, kept};
+    if (count < 8 || (!fits && scored_on == ScoredOn::all_seen)) return {kept, kept};
     const at::Tensor held_out = at::arange(count, at::kLong).remainder(4) == 3;
-    return {kept.pick(held_out.logical_not().nonzero().flatten()), kept.pick(held_out.nonzero().flatten())};
-}
-
-bool uses_samples(const SchemeChoice& choice) {
-    return std::any_of(choice.steps.begin(), choice.steps.end(),
-                       [](const MethodStep& step) { return find_method(step.method)->needs == Needs::samples; });
+    return {fits ? kept.pick(held_out.logical_not().nonzero().flatten()) : kept,
+            kept.pick(held_out.nonzero().flatten())};
 }
 
 } // namespace
@@ -145,7 +148,8 @@ struct WhatIfLayers::State {
             stream = c10::impl::VirtualGuardImpl(at::kCUDA).getStreamFromGlobalPool(torch_device(device));
     }
 
-    WhatIfLayer answer(LayerId layer, const SchemeChoice& choice, std::int64_t count, bool weight_alone);
+    WhatIfLayer answer(LayerId layer, const SchemeChoice& choice, std::int64_t count, ScoredOn scored_on,
+                       bool weight_alone);
 
     std::shared_ptr<const Model> model;
     std::shared_ptr<const ActivationStats> stats;
@@ -159,8 +163,8 @@ WhatIfLayers::WhatIfLayers(std::shared_ptr<const Model> model, std::shared_ptr<c
     : state_(std::make_unique<State>(std::move(model), std::move(stats), device)) {}
 WhatIfLayers::~WhatIfLayers() = default;
 
-WhatIfLayer WhatIfLayers::of(LayerId layer, const SchemeChoice& choice, std::int64_t rows) {
-    return state_->answer(layer, choice, rows, false);
+WhatIfLayer WhatIfLayers::of(LayerId layer, const SchemeChoice& choice, std::int64_t rows, ScoredOn scored_on) {
+    return state_->answer(layer, choice, rows, scored_on, false);
 }
 
 WhatIfLayer WhatIfLayers::of_weight(LayerId layer, const SchemeChoice& choice) {
@@ -169,11 +173,11 @@ WhatIfLayer WhatIfLayers::of_weight(LayerId layer, const SchemeChoice& choice) {
             counted->quantized.report.estimated = true;
             return std::move(*counted);
         }
-    return state_->answer(layer, choice, 0, true);
+    return state_->answer(layer, choice, 0, ScoredOn::all_seen, true);
 }
 
 WhatIfLayer WhatIfLayers::State::answer(LayerId layer, const SchemeChoice& choice, std::int64_t count,
-                                        bool weight_alone) {
+                                        ScoredOn scored_on, bool weight_alone) {
     const TorchScope scope(device);
     std::optional<c10::StreamGuard> aside;
     if (stream) aside.emplace(*stream);
@@ -184,7 +188,7 @@ WhatIfLayer WhatIfLayers::State::answer(LayerId layer, const SchemeChoice& choic
         const InputMap before = rotated_before(*model, linear, rotation, inputs);
         const bool fits = uses_samples(choice);
         GRATICULE_ASSERT(!fits || !weight_alone, "a method that looks at inputs has to see some");
-        const KeptRows rows = split_rows(inputs.rows(statistics, linear, count), fits);
+        const KeptRows rows = split_rows(inputs.rows(statistics, linear, count), fits, scored_on);
         const std::optional<FoldResult> fold =
             search_scale(*model, statistics, rows.fitted, layer, choice, before, inputs, device);
         LinearJob job{.linear = linear,
@@ -210,14 +214,23 @@ WhatIfLayer WhatIfLayers::State::answer(LayerId layer, const SchemeChoice& choic
         if (fold) add_to_report(*fold, outcome.quantized.report);
         outcome.quantized.report.estimated = true;
         if (fits) outcome.quantized.report.rows_fitted = rows.fitted.values.size(0);
-        const MethodStep* rounding = step_of(choice, Stage::round);
-        outcome.quantized.report.too_few_rows = rounding != nullptr &&
-                                                find_method(rounding->method)->needs == Needs::samples &&
-                                                rows.fitted.values.size(0) < linear.in_features();
         if (choice.scheme.weight) result.weight_in_steps = solvers::histogram_of(outcome.steps);
         result.quantized = std::move(outcome.quantized);
         return result;
     });
+}
+
+bool same_input_units(const Model& model, LayerId layer, const SchemeChoice& one, const SchemeChoice& other) {
+    const auto rotated_stream = [&](const SchemeChoice& choice) { // its norms' factors are no longer in the input
+        const auto rotation = hadamard_of(choice, model.linear(layer), model);
+        return rotation && rotation->residual;
+    };
+    if (one == other) return true;
+    if (rotated_stream(one) != rotated_stream(other)) return false;
+    const auto here = scaling_of(model, layer, one), there = scaling_of(model, layer, other);
+    if (!here || !there) return !here && !there;
+    return here.row == there.row && here.row->needs != Needs::samples &&
+           complete_params(*here.row, here.params()) == complete_params(*there.row, there.params());
 }
 
 } // namespace graticule

@@ -27,7 +27,7 @@ public:
 
     /// `choice`: parameters complete. `rows`: of the kept inputs, evenly spread, that are looked at; 0: all. Methods
     /// that run samples get these rows instead, and judge scales by the linears' own output; the report's note says so.
-    [[nodiscard]] WhatIfLayer of(LayerId layer, const SchemeChoice& choice, std::int64_t rows);
+    [[nodiscard]] WhatIfLayer of(LayerId layer, const SchemeChoice& choice, std::int64_t rows, ScoredOn scored_on);
     /// The report is of the weight alone. Only for choices that look at no samples.
     [[nodiscard]] WhatIfLayer of_weight(LayerId layer, const SchemeChoice& choice);
 
@@ -35,5 +35,11 @@ private:
     struct State;
     std::unique_ptr<State> state_;
 };
+
+/// Whether the layer's input, as it is quantized, is in the same units under both: divided by the same scales, or by
+/// none. Of scales that are searched it is not known beforehand, so only under equal choices. Every method name must be
+/// known.
+[[nodiscard]] bool same_input_units(const Model& model, LayerId layer, const SchemeChoice& one,
+                                    const SchemeChoice& other);
 
 } // namespace graticule

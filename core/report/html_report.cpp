@@ -91,8 +91,10 @@ std::string layer_table(const std::vector<const LayerReport*>& worst) {
 std::string outputs_note(const std::vector<const LayerReport*>& worst, bool kept) {
     if (!outputs_measured(worst))
         return "<p>Output errors are measured on kept calibration inputs; this run had none.</p>\n";
+    const std::string doubtful = doubtful_text(worst);
     return "<p>Error columns are shares of the output's mean squared error; " + shares_note(worst) + ". " +
-           std::string(kept ? kept_note : "Measured by the run on kept calibration inputs.") + "</p>\n";
+           std::string(kept ? kept_note : "Measured by the run on kept calibration inputs.") + "</p>\n" +
+           (doubtful.empty() ? doubtful : "<p>" + escaped(doubtful) + "</p>\n");
 }
 
 std::string section(const std::string& title, const std::string& body) {

@@ -98,6 +98,7 @@ std::string report_markdown(const ReportInput& input) {
         text += std::to_string(report->bytes_after) + " |\n";
     }
     if (input.kept) text += "\n" + std::string(kept_note) + "\n";
+    if (const std::string doubtful = doubtful_text(worst); !doubtful.empty()) text += "\n" + doubtful + "\n";
     for (const LayerReport* report : worst)
         if (!report->not_measured.empty()) text += "\n- " + report->name + ": " + report->not_measured + "\n";
 

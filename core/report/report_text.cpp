@@ -43,4 +43,14 @@ std::string order_text(const std::vector<const LayerReport*>& worst) {
     return outputs_measured(worst) ? "worst output first" : "worst weight first; no output was measured";
 }
 
+std::string doubtful_text(const std::vector<const LayerReport*>& reports) {
+    std::string names;
+    for (const LayerReport* report : reports)
+        if (report->too_few_rows) names += (names.empty() ? "" : ", ") + report->name;
+    return names.empty() ? names
+                         : "Fitted to fewer calibration tokens than they have inputs, and scored on those tokens, so "
+                           "that their figures are not to be trusted: " +
+                               names + ".";
+}
+
 } // namespace graticule

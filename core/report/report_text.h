@@ -22,6 +22,8 @@ namespace graticule {
 /// What the order of worst_first(reports) goes by: "worst output first", or the weights where no output was measured.
 [[nodiscard]] std::string order_text(const std::vector<const LayerReport*>& worst);
 [[nodiscard]] bool outputs_measured(const std::vector<const LayerReport*>& reports); ///< of any of them
+/// Which layers were fitted to fewer tokens than inputs (LayerReport::too_few_rows), as a sentence; empty: none.
+[[nodiscard]] std::string doubtful_text(const std::vector<const LayerReport*>& reports);
 /// Where figures come from that the quantization at hand does not have.
 inline constexpr const char* kept_note =
     "Output errors were measured earlier, of the same codes, and kept with the run.";

@@ -74,7 +74,8 @@ struct LayerReport {
     std::int64_t rows_scored = 0;                  ///< input rows that the output errors are means over
     /// A what-if on the rows that calibration kept; false: measured by a run.
     bool estimated = false;
-    /// Of an estimate whose method looks at inputs: the kept rows it was fitted on, none of which is scored.
+    /// Of a method that looks at inputs: of an estimate the kept rows it was fitted on, none of which is scored; of a
+    /// run the calibration tokens that a rounding was fitted on, the scored ones among them.
     std::int64_t rows_fitted = 0;
     /// Its rounding compensates through X^T X and had fewer rows than inputs, which leave that undetermined: more
     /// freedom than data, so its figures are not to be trusted.
@@ -88,6 +89,10 @@ struct LayerReport {
     std::int64_t bytes_after = 0;  ///< packed codes + scales + zero points
     double seconds = 0;
 };
+
+/// Which of the kept rows that a what-if sees it is scored on, where its methods fit themselves to none. One that fits
+/// itself holds rows out and is scored on those; so is another that is to be compared with it.
+enum class ScoredOn : std::uint8_t { all_seen, held_out };
 
 /// What is said of shares of these layers' errors, as the end of a sentence: "they add up to 100 %", and where one is
 /// above that (errors_cancel), how.

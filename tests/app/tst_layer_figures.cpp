@@ -1,6 +1,7 @@
 // Numbers that must not contradict each other: what a run measured outranks what a what-if estimates, and every place
 // says which of the two it shows.
 #include <QtTest/QTest>
+#include <algorithm>
 #include <cmath>
 
 #include "app/session/layer_figures.h"
@@ -18,6 +19,11 @@ Recipe recipe_of(const char* line) {
     recipe.defaults = parse_scheme_line(line);
     recipe.calibration = testing::short_calibration();
     return recipe;
+}
+
+const WhatIfRow* row_of(const WhatIfTable& table, const char* name) {
+    const auto found = std::ranges::find(table.rows, QString::fromLatin1(name), &WhatIfRow::name);
+    return found == table.rows.end() ? nullptr : &*found;
 }
 
 const LayerReport& measured_by(const Session& session, LayerId layer) {
@@ -71,7 +77,13 @@ private Q_SLOTS:
         const LayerFigures after = figures_of(session_, layer_, choice);
         QVERIFY(!after.estimated());
         QCOMPARE(*after.report->output_sqnr_db, measured);
+        // 128 tokens for 1024 inputs are too few for a run as well, and it is scored on the tokens it was fitted to.
+        QVERIFY(after.doubtful());
+        QCOMPARE(after.report->rows_fitted, 128);
+        QVERIFY(after.report->method_note.find("128 tokens, fewer than its 1024 inputs") != std::string::npos);
+        QVERIFY(what_if_table(session_).warning.startsWith(QStringLiteral("Measured on only 128 tokens")));
         const LayerRow row = layer_rows(session_)[index_of(layer_)];
+        QVERIFY(row.doubtful);
         QVERIFY(!row.estimated);
         QCOMPARE(*row.sqnr_db, measured);
         QCOMPARE(row.basis, QStringLiteral("measured, calibrated 2 × 64"));
@@ -177,6 +189,50 @@ private Q_SLOTS:
         QVERIFY(table.warning.contains(QString::number(linear.in_features())));
         for (const WhatIfRow& row : table.rows) QCOMPARE(row.better, 0);
         QVERIFY(layer_rows(session_)[index_of(layer_)].doubtful);
+    }
+
+    /// SmoothQuant divides the input of fc1 by its scales, and does not reach fc2.
+    void input_errors_in_other_units_have_no_difference() {
+        session_.setRecipe(recipe_of("w=int4/asym/channel a=int8/sym/token"), QStringLiteral("test"));
+        session_.quantize();
+        QTRY_VERIFY_WITH_TIMEOUT(!session_.jobs().busy(), 240'000);
+        session_.setRecipe(recipe_of("w=int4/asym/channel a=int8/sym/token smoothquant"), QStringLiteral("test"));
+        for (const bool reached : {true, false}) {
+            session_.select({session_.model()->find_linear(reached ? "layers.0.fc1" : "layers.0.fc2").value()});
+            QTRY_VERIFY_WITH_TIMEOUT(row_of(what_if_table(session_), "input RMS error") != nullptr, 120'000);
+            QTRY_VERIFY_WITH_TIMEOUT(session_.whatIfs().idle(), 120'000);
+            const WhatIfTable table = what_if_table(session_);
+            const WhatIfRow& row = *row_of(table, "input RMS error");
+            QCOMPARE(row.delta.isEmpty(), reached);
+            QCOMPARE(row.tip.contains(QStringLiteral("different units")), reached);
+            QCOMPARE(row.current == row.candidate, !reached);
+            QVERIFY(row.better == 0);
+            QVERIFY(!table.rows.front().delta.isEmpty()); // decibels of the output have no unit
+        }
+        session_.select({layer_});
+    }
+
+    /// A fit holds rows out for its score; what it is compared with is scored on those as well, though it was measured.
+    void both_columns_are_of_the_same_rows() {
+        QVERIFY(session_.reference() == recipe_of("w=int4/asym/channel a=int8/sym/token"));
+        for (const char* line : {"w=int4/asym/channel a=int8/sym/token gptq:block=32",
+                                 "w=int4/asym/channel a=int8/sym/token awq:grid=3"}) {
+            session_.setRecipe(recipe_of(line), QStringLiteral("test"));
+            const SchemeChoice now = session_.choiceFor(layer_, session_.recipeRules()),
+                               before = session_.choiceFor(layer_, session_.referenceRules());
+            QTRY_VERIFY_WITH_TIMEOUT(session_.whatIfs().idle() && figures_of(session_, layer_, now), 120'000);
+            QVERIFY(!figures_of(session_, layer_, before).estimated());
+            const ComparedFigures both = compared_figures(session_, layer_, before, now);
+            QVERIFY(both.same_rows && both.now.held_out() && both.before.estimated());
+            QCOMPARE(both.before.report->rows_scored, both.now.report->rows_scored);
+            QVERIFY(both.before.report->rows_scored < figures_of(session_, layer_, before).report->rows_scored);
+            const WhatIfTable table = what_if_table(session_);
+            QVERIFY(!table.rows.front().delta.isEmpty());
+            QVERIFY2(table.basis.contains(QStringLiteral("from %1 rows").arg(both.before.report->rows_scored)),
+                     qPrintable(table.basis));
+            if (QByteArray(line).contains("gptq")) // AWQ may scale the input
+                QCOMPARE(row_of(table, "input RMS error")->current, row_of(table, "input RMS error")->candidate);
+        }
     }
 
     void sources_add_up_to_the_error() {

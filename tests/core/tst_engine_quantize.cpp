@@ -716,6 +716,22 @@ private Q_SLOTS:
             QVERIFY(std::abs(within - double(run.weight_counts.underflow)) < 0.01 * within + 64);
         }
     }
+    /// Beside a fit, which is scored on rows that it has not seen, what fits itself to none is scored on the same.
+    void what_if_on_the_rows_that_a_fit_leaves() {
+        const WhatIfs answers(opt_.model, opt_stats_);
+        const LayerId layer = *opt_.model->find_linear("layers.2.fc1");
+        const auto plain = parse_scheme_line("w=int4/asym/channel a=int8/sym/token");
+        const LayerReport all = answers.of(layer, plain).report,
+                          some = answers.of(layer, plain, 0, ScoredOn::held_out).report,
+                          fit =
+                              answers.of(layer, parse_scheme_line("w=int4/asym/channel a=int8/sym/token gptq")).report;
+        QCOMPARE(some.rows_scored, fit.rows_scored);
+        QCOMPARE(*some.input_mse, *fit.input_mse); // the same inputs and the same quantizer
+        QVERIFY(*some.input_mse != *all.input_mse);
+        QCOMPARE(some.weight_mse, all.weight_mse);
+        QCOMPARE(some.rows_fitted, 0);
+        QCOMPARE(fit.rows_fitted + fit.rows_scored, all.rows_scored);
+    }
     /// What is shown before any input is looked at: the weight's figures of the whole answer, and none of the others.
     void what_if_of_the_weight_alone_data() {
         QTest::addColumn<QString>("line");

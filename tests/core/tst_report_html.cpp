@@ -138,6 +138,19 @@ private Q_SLOTS:
         }
     }
 
+    void a_fit_to_few_tokens_is_doubted() {
+        auto kept = std::make_shared<std::vector<LayerReport>>();
+        for (const LayerReport* report : layers_of(input_)) kept->push_back(*report);
+        for (const bool few : {false, true}) {
+            for (LayerReport& report : *kept) report.too_few_rows = false;
+            kept->back().too_few_rows = few;
+            ReportInput input = input_;
+            input.kept = kept;
+            for (const std::string& text : {report_html(input), report_markdown(input)})
+                QCOMPARE(text.find("not to be trusted: " + kept->back().name + ".") != std::string::npos, few);
+        }
+    }
+
     void a_share_above_the_whole_is_explained() {
         LayerReport report;
         report.output_error.emplace();

@@ -28,7 +28,7 @@ struct LayerRow {
     std::optional<double> damage;                  ///< predicted: nats per token, this linear alone under its scheme
     std::optional<double> damage_measured;
     bool estimated = false; ///< the two are of a what-if; false: measured by a run
-    bool doubtful = false;  ///< estimated by a method that had fewer rows than inputs to fit itself to
+    bool doubtful = false;  ///< of a method that had fewer rows than inputs to fit itself to
     QString basis;          ///< "measured", "estimated from 512 rows"; empty: nothing known
     QStringList schemes;    ///< "dINT4 channel / A8", then in ever fewer words: as many texts in every row
     QString scheme_line;    ///< the notation, for the tooltip

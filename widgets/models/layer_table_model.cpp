@@ -261,10 +261,12 @@ QString LayerTableModel::tip(const LayerRow& row, int column) {
     case Basis:
         return row.basis.isEmpty() ? name
                : row.doubtful
-                   ? tr("%1\n%2: fewer than the %3 inputs that the method fits to, so it is not to be trusted. "
-                        "Calibrate on more tokens, or quantize to measure it.")
+                   ? tr("%1\n%2: fewer tokens than the %3 inputs that the method fits to, so it is not to be "
+                        "trusted. %4")
                          .arg(name, row.basis)
                          .arg(row.columns)
+                         .arg(row.estimated ? tr("Calibrate on more tokens, or quantize to measure it.")
+                                            : tr("Calibrate on more tokens."))
                    : name + u'\n' + row.basis;
     default:
         return name;

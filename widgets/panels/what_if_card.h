@@ -15,6 +15,7 @@ struct WhatIfRow { ///< without figures: a heading of the rows below it
     int better = 0;      ///< 1: the candidate is better, -1: worse, 0: equal or a matter of taste
     QString shorter{};   ///< the name where there is no room for it; empty: it is cut
     bool fitted = false; ///< depends on the rows that a method is fitted to
+    bool scored = false; ///< a mean over rows of the input
 };
 
 struct WhatIfTable {
