@@ -146,6 +146,16 @@ private Q_SLOTS:
         QVERIFY(!what_if_table(session_).basis.contains(QStringLiteral("asks for")));
     }
 
+    // As after reopening: the recipe was measured, what it is held against was not.
+    void error_plot_asks_for_every_linear_of_a_reference_that_was_not_measured() {
+        const Recipe run_before = session_.recipe();
+        session_.setRecipe(recipe_of("w=int5/asym/channel a=int8/sym/token"), QStringLiteral("test"));
+        session_.setReferenceToCurrent();
+        session_.setRecipe(run_before, QStringLiteral("test"));
+        const QString all = QStringLiteral("%1 of %1 linears").arg(session_.model()->linears().size());
+        QTRY_VERIFY_WITH_TIMEOUT(error_plot(session_).subtitle.text().contains(all), 120'000);
+    }
+
     void another_calibration_measured_something_else() {
         Recipe other = session_.recipe();
         other.calibration.samples += 1;
