@@ -11,6 +11,7 @@
 #include "app/window/table_rows.h"
 #include "core/method/method.h"
 #include "core/recipe/hardware_cost.h"
+#include "core/recipe/label_words.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/qt_text.h"
 #include "widgets/panels/panel_header.h"
@@ -19,8 +20,8 @@ namespace graticule {
 
 namespace {
 
-// Headings of the card: the formats, or what else tells the two apart.
-std::pair<QString, QString> headings(const SchemeChoice& before, const SchemeChoice& now) {
+// The formats, or what else tells the two apart; empty: nothing that has short words.
+std::pair<QString, QString> different_words(const SchemeChoice& before, const SchemeChoice& now) {
     const auto format = [](const SchemeChoice& choice) {
         return choice.scheme.weight ? qt_text(choice.scheme.weight->format->label) : QObject::tr("16 bit");
     };
@@ -31,7 +32,20 @@ std::pair<QString, QString> headings(const SchemeChoice& before, const SchemeCho
         return names.isEmpty() ? QObject::tr("plain") : names.join(u'+');
     };
     if (methods(before) != methods(now)) return {methods(before), methods(now)};
-    return {QObject::tr("current"), QObject::tr("candidate")};
+    return label_words(before.scheme).static_operands == label_words(now.scheme).static_operands
+               ? std::pair<QString, QString>()
+               : std::pair(format(before), format(now));
+}
+
+// Headings of the card. Static inputs against dynamic ones are said as well: "INT4 / A8", "INT4 / A8 static".
+std::pair<QString, QString> headings(const SchemeChoice& before, const SchemeChoice& now) {
+    auto words = different_words(before, now);
+    if (words.first.isEmpty()) return {QObject::tr("current"), QObject::tr("candidate")};
+    const LabelWords of_before = label_words(before.scheme), of_now = label_words(now.scheme);
+    if (of_before.static_operands == of_now.static_operands) return words;
+    for (const std::string& operand : of_before.operands) words.first += QStringLiteral(" / ") + qt_text(operand);
+    for (const std::string& operand : of_now.operands) words.second += QStringLiteral(" / ") + qt_text(operand);
+    return words;
 }
 
 // "2.41 MB, 4.28 bit (ideal 4.16)"

@@ -156,6 +156,19 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(error_plot(session_).subtitle.text().contains(all), 120'000);
     }
 
+    void static_inputs_are_said_above_the_card() {
+        session_.setRecipe(recipe_of("w=int4/asym/channel a=int8/sym/tensor"), QStringLiteral("test"));
+        session_.setReferenceToCurrent();
+        session_.setRecipe(recipe_of("w=int4/asym/channel a=int8/sym/tensor/static"), QStringLiteral("test"));
+        QTRY_VERIFY_WITH_TIMEOUT(!what_if_table(session_).rows.empty(), 60'000);
+        QCOMPARE(what_if_table(session_).current_label, QStringLiteral("INT4 / A8"));
+        QCOMPARE(what_if_table(session_).candidate_label, QStringLiteral("INT4 / A8 static"));
+        session_.undo();
+        QTRY_VERIFY_WITH_TIMEOUT(!what_if_table(session_).rows.empty(), 60'000);
+        QVERIFY(what_if_table(session_).candidate_label.isEmpty());
+        session_.undo();
+    }
+
     void another_calibration_measured_something_else() {
         Recipe other = session_.recipe();
         other.calibration.samples += 1;
