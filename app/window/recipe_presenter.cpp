@@ -12,6 +12,7 @@
 #include "core/method/method.h"
 #include "core/recipe/hardware_cost.h"
 #include "core/recipe/label_words.h"
+#include "core/recipe/recipe_text.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/qt_text.h"
 #include "widgets/panels/panel_header.h"
@@ -212,6 +213,21 @@ WhatIfTable what_if_table(const Session& session) {
     return table;
 }
 
+namespace {
+// A text whose line for the calibration was taken out means the default's, and the next run would calibrate again.
+void add_unsaid_calibration(Diagnostics& said, const Session& session) {
+    const CalibrationSpec& now = session.recipe().calibration;
+    if (!session.model() || !session.completeStats() || says_calibration(session.history().text())) return;
+    const CalibrationSpec& there = session.completeStats()->spec;
+    if (there == now) return;
+    said.add(Severity::warning, "calibration",
+             QObject::tr("the recipe's text has no such line, so that it asks for the default, %1; what is there was "
+                         "calibrated %2")
+                 .arg(samples_text(now), samples_text(there))
+                 .toStdString());
+}
+} // namespace
+
 std::vector<RuleRow> rule_rows(const Session& session) {
     std::vector<RuleRow> rows;
     if (!session.model()) return rows;
@@ -336,6 +352,7 @@ RecipePresenter::RecipePresenter(Session& session, RecipePanel& panel, QObject* 
     connect(&session, &Session::recipeChanged, this, &RecipePresenter::refresh);
     connect(&session, &Session::selectionChanged, this, &RecipePresenter::refresh);
     connect(&session, &Session::statsChanged, this, &RecipePresenter::refreshWhatIf);
+    connect(&session, &Session::statsChanged, this, &RecipePresenter::refreshDiagnostics);
     connect(&session, &Session::reportsChanged, this, &RecipePresenter::refreshWhatIf);
     connect(&session, &Session::whatIfChanged, this, [this](LayerId layer) {
         if (session_.primary() == layer) refreshWhatIf();
@@ -378,15 +395,21 @@ void RecipePresenter::refreshForm() {
     panel_.setTexts(open ? QString::fromStdString(session_.history().text()) : QString(),
                     open ? QString::fromStdString(to_json(session_.recipe())) : QString());
     const Resolution& resolution = session_.resolution();
+    panel_.setPredicted(resolution.resolved && session_.model() ? predicted_text(*resolution.resolved)
+                                                                : QStringLiteral("–"));
+    refreshDiagnostics();
+}
+
+void RecipePresenter::refreshDiagnostics() {
+    const Resolution& resolution = session_.resolution();
     const std::vector<LayerId> others =
         resolution.diagnostics.has_errors() ? session_.otherTransforms() : std::vector<LayerId>();
     QStringList names;
     for (const LayerId layer : others)
         names << QString::fromStdString(session_.model()->linear(layer).short_name).section(u'.', -1);
-    panel_.setDiagnostics(session_.model() ? resolution.diagnostics : Diagnostics{},
-                          names.isEmpty() ? QString() : tr("apply to %1 too").arg(names.join(tr(" and "))));
-    panel_.setPredicted(resolution.resolved && session_.model() ? predicted_text(*resolution.resolved)
-                                                                : QStringLiteral("–"));
+    Diagnostics said = session_.model() ? resolution.diagnostics : Diagnostics{};
+    add_unsaid_calibration(said, session_);
+    panel_.setDiagnostics(said, names.isEmpty() ? QString() : tr("apply to %1 too").arg(names.join(tr(" and "))));
 }
 
 void RecipePresenter::refreshRules() { panel_.setRules(rule_rows(session_)); }

@@ -1,6 +1,7 @@
 // Numbers that must not contradict each other: what a run measured outranks what a what-if estimates, and every place
 // says which of the two it shows.
 #include <QtTest/QTest>
+#include <QtWidgets/QLabel>
 #include <cmath>
 
 #include "app/session/layer_figures.h"
@@ -9,6 +10,7 @@
 #include "app/window/table_rows.h"
 #include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
+#include "widgets/panels/recipe_panel.h"
 
 using namespace graticule;
 
@@ -167,6 +169,23 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(!what_if_table(session_).rows.empty(), 60'000);
         QVERIFY(what_if_table(session_).candidate_label.isEmpty());
         session_.undo();
+    }
+
+    void a_calibration_taken_out_of_the_text_is_said() {
+        RecipePanel panel;
+        const RecipePresenter presenter(session_, panel, nullptr);
+        const auto said = [&panel] {
+            QString all;
+            for (const QLabel* label : panel.findChildren<QLabel*>()) all += label->text() + u'\n';
+            return all;
+        };
+        const QString text = QString::fromStdString(session_.history().text());
+        const QString warning = QStringLiteral("asks for the default, 16 × 512; what is there was calibrated 2 × 64");
+        QVERIFY(text.contains(QStringLiteral("calibration:")) && !said().contains(warning));
+        Q_EMIT panel.textEdited(text.section(u'\n', 0, 0));
+        QVERIFY2(said().contains(warning), qPrintable(said()));
+        session_.undo();
+        QVERIFY(!said().contains(warning));
     }
 
     void another_calibration_measured_something_else() {
