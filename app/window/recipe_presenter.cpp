@@ -10,6 +10,7 @@
 #include "app/session/run_names.h"
 #include "app/window/table_rows.h"
 #include "core/method/method.h"
+#include "core/method/reach.h"
 #include "core/recipe/hardware_cost.h"
 #include "core/recipe/label_words.h"
 #include "core/recipe/recipe_text.h"
@@ -226,6 +227,20 @@ void add_unsaid_calibration(Diagnostics& said, const Session& session) {
                  .arg(samples_text(now), samples_text(there))
                  .toStdString());
 }
+
+// A transform that reaches none of the linears it is chosen for.
+void add_idle_transform(Diagnostics& said, const Session& session) {
+    if (!session.model()) return;
+    LayerProblems idle;
+    for (const LayerId layer : session.selection()) {
+        const SchemeChoice choice = session.choiceFor(layer, session.recipeRules());
+        const MethodRow* row = idle_transform(*session.model(), layer, choice);
+        if (!row) return;
+        idle.add(std::string(row->label) + " changes nothing here: it does not scale what this linear reads",
+                 session.model()->linear(layer).short_name);
+    }
+    idle.report(Severity::warning, said);
+}
 } // namespace
 
 std::vector<RuleRow> rule_rows(const Session& session) {
@@ -408,6 +423,7 @@ void RecipePresenter::refreshDiagnostics() {
     for (const LayerId layer : others)
         names << QString::fromStdString(session_.model()->linear(layer).short_name).section(u'.', -1);
     Diagnostics said = session_.model() ? resolution.diagnostics : Diagnostics{};
+    add_idle_transform(said, session_);
     add_unsaid_calibration(said, session_);
     panel_.setDiagnostics(said, names.isEmpty() ? QString() : tr("apply to %1 too").arg(names.join(tr(" and "))));
 }

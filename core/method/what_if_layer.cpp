@@ -24,12 +24,6 @@ namespace graticule {
 
 namespace {
 
-const FoldSite* fold_site_of(const Model& model, LayerId layer) {
-    for (const FoldSite& site : model.fold_sites())
-        if (std::find(site.consumers.begin(), site.consumers.end(), layer) != site.consumers.end()) return &site;
-    return nullptr;
-}
-
 /// Rows of inputs on the device, and on the host which sample each is of.
 struct Rows {
     at::Tensor values, samples;

@@ -8,6 +8,7 @@
 #include "app/window/plot_feed.h"
 #include "app/window/recipe_presenter.h"
 #include "app/window/table_rows.h"
+#include "core/method/reach.h"
 #include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
 #include "widgets/panels/recipe_panel.h"
@@ -184,6 +185,37 @@ private Q_SLOTS:
         QVERIFY(text.contains(QStringLiteral("calibration:")) && !said().contains(warning));
         Q_EMIT panel.textEdited(text.section(u'\n', 0, 0));
         QVERIFY2(said().contains(warning), qPrintable(said()));
+        session_.undo();
+        QVERIFY(!said().contains(warning));
+    }
+
+    void a_transform_that_reaches_nothing_is_said_at_once() {
+        const auto idle = [this](const char* name, const char* line) {
+            const LayerId layer = session_.model()->find_linear(name).value();
+            return idle_transform(*session_.model(), layer, parse_scheme_line(line)) != nullptr;
+        };
+        // SmoothQuant, section 4: at the norms; AWQ scales whatever a linear map stands before.
+        for (const char* line : {"w=int8/sym/channel smoothquant", "w=int8/sym/channel awq:sites=norms"}) {
+            QVERIFY(!idle("layers.0.self_attn.q_proj", line) && !idle("layers.0.fc1", line));
+            QVERIFY(idle("layers.0.self_attn.out_proj", line) && idle("layers.0.fc2", line));
+        }
+        QVERIFY(!idle("layers.0.fc2", "w=int8/sym/channel awq"));
+        QVERIFY(!idle("layers.0.fc2", "w=int8/sym/channel gptq"));
+
+        RecipePanel panel;
+        const RecipePresenter presenter(session_, panel, nullptr);
+        const auto said = [&panel] {
+            QString all;
+            for (const QLabel* label : panel.findChildren<QLabel*>()) all += label->text() + u'\n';
+            return all;
+        };
+        const QString warning = QStringLiteral("layers.0.fc2: SmoothQuant changes nothing here");
+        session_.setRecipe(recipe_of("w=int8/sym/channel smoothquant"), QStringLiteral("test"));
+        QVERIFY2(said().contains(warning), qPrintable(said()));
+        session_.select({session_.model()->find_linear("layers.0.fc1").value(), layer_}); // it reaches one of them
+        QVERIFY(!said().contains(QStringLiteral("changes nothing here")));
+        session_.select({layer_});
+        QVERIFY(said().contains(warning));
         session_.undo();
         QVERIFY(!said().contains(warning));
     }
