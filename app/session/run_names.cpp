@@ -2,8 +2,12 @@
 
 #include <QtCore/QFileInfo>
 #include <QtCore/QObject>
+#include <QtCore/QStringList>
 #include <map>
+#include <optional>
 #include <set>
+
+#include "widgets/models/compare_many_model.h"
 
 namespace graticule {
 
@@ -44,6 +48,22 @@ QString samples_text(const CalibrationSpec& spec) {
 }
 
 QString calibration_text(const CalibrationSpec& spec) { return tr("calibrated %1").arg(samples_text(spec)); }
+
+QString calibrations_text(const std::vector<const Run*>& compared) {
+    QStringList each;
+    std::optional<CalibrationSpec> first;
+    bool differ = false;
+    for (std::size_t i = 0; i < compared.size(); ++i) {
+        if (compared[i]->full_precision) continue;
+        const CalibrationSpec& spec = compared[i]->recipe.calibration;
+        const QString text = each.isEmpty() ? tr("%1 was %2").arg(CompareManyModel::letter(i), calibration_text(spec))
+                                            : tr("%1 %2").arg(CompareManyModel::letter(i), samples_text(spec));
+        each << text;
+        if (!first) first = spec;
+        differ = differ || spec != *first;
+    }
+    return differ ? each.join(tr(", ")) : QString();
+}
 
 QString kept_text(const KeptLinears& kept) { return tr("%1 of %2 linears quantized").arg(kept.linears).arg(kept.of); }
 

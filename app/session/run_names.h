@@ -23,6 +23,9 @@ struct RunName {
 [[nodiscard]] QString samples_text(const CalibrationSpec& spec);
 /// "calibrated 128 × 2048", and the same.
 [[nodiscard]] QString calibration_text(const CalibrationSpec& spec);
+/// "A was calibrated 8 × 512, B 16 × 512": of runs that are compared, in their order, lettered as there; full precision
+/// is not calibrated. Empty: all were calibrated alike.
+[[nodiscard]] QString calibrations_text(const std::vector<const Run*>& compared);
 /// "24 of 48 linears quantized"
 [[nodiscard]] QString kept_text(const KeptLinears& kept);
 /// "built-in text, 24 × 1024, bfloat16": what runs must share to be compared; float32 goes without saying.

@@ -349,13 +349,15 @@ void Session::wantWhatIfs() {
             requests.push_back({*layer, std::move(fits ? before : now), false, ScoredOn::held_out});
     }
     for (const LayerId layer : pinned_) want_whole(layer);
-    const auto want = [&](LayerId layer) { // what was measured needs no estimate
-        SchemeChoice choice = choiceFor(layer, recipe_rules_);
+    const auto want = [&](LayerId layer, const LayerRules& rules) { // what was measured needs no estimate
+        SchemeChoice choice = choiceFor(layer, rules);
         if (!measured(layer, choice)) requests.push_back({layer, std::move(choice), false});
     };
-    for (const LayerId layer : selection_) want(layer);
-    for (const LayerId layer : in_sight_) want(layer);
-    for (const Linear& linear : model()->linears()) want(linear.id);
+    for (const LayerId layer : selection_) want(layer, recipe_rules_);
+    for (const LayerId layer : in_sight_) want(layer, recipe_rules_);
+    for (const Linear& linear : model()->linears()) want(linear.id, recipe_rules_);
+    if (recipe() != reference_) // last: only plots that draw both need it
+        for (const Linear& linear : model()->linears()) want(linear.id, reference_rules_);
     what_ifs_.want(std::move(requests));
 }
 

@@ -252,12 +252,17 @@ Session::LengthsOffer Session::lengthsOffer() const {
     QStringList lengths;
     for (const std::int64_t length : spec.lengths) lengths << thousands_text(length);
     const auto count = std::ssize(spec.lengths);
-    const QString what = tr("%1: calibrated on %2 tokens of %3, cut to %4; each evaluated at these lengths, and full "
+    const CalibrationSpec& own = recipe().calibration;
+    const bool same = own.pick == CalibrationSpec::Pick::first && own.samples * own.length == spec.tokens;
+    const QString instead =
+        same ? QString()
+             : tr(" instead of the recipe's %1, so that every length sees the same tokens").arg(samples_text(own));
+    const QString what = tr("%1: calibrated on %2 tokens of %3%8, cut to %4; each evaluated at these lengths, and full "
                             "precision: %5 quantizations, %6 evaluations of up to %7 tokens of the built-in text")
                              .arg(line, thousands_text(spec.tokens),
                                   spec.text.empty() ? tr("the built-in text") : QString::fromStdString(spec.text),
                                   lengths.join(QStringLiteral(", ")), thousands_text(count),
-                                  thousands_text(count * (count + 1)), thousands_text(evaluated_tokens));
+                                  thousands_text(count * (count + 1)), thousands_text(evaluated_tokens), instead);
     if (!resolution_.resolved->needs_calibration())
         return {what, tr("Nothing in %1 depends on a calibration: it comes out the same at every length. Choose a "
                          "method that is calibrated, such as GPTQ or SmoothQuant")

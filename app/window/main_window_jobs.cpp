@@ -105,19 +105,17 @@ void MainWindow::askCalibrate() {
 
 void MainWindow::askLengths(bool measure) {
     if (!session_.model()) return;
-    int target = session_.calibrationLengths() ? static_cast<int>(session_.calibrationLengths()->advice.target) : 128;
+    std::int64_t target = session_.calibrationLengths() ? session_.calibrationLengths()->advice.target : 128;
     const Session::LengthsOffer offer = measure ? session_.lengthsOffer() : Session::LengthsOffer();
     if (!offer.refusal.isEmpty()) {
         showFailure(tr("Measure calibration lengths"), offer.refusal);
         return;
     }
     if (asking_) {
-        const QString before = measure ? offer.what + QStringLiteral(".\n\n") : QString();
-        bool given = false;
-        target = QInputDialog::getInt(
-            this, measure ? tr("Measure calibration lengths") : tr("Compare calibration lengths"),
-            before + tr("Tokens of the sequences the model will be used on:"), target, 2, 1048576, 1, &given);
-        if (!given) return;
+        LengthsDialog dialog(measure ? tr("Measure calibration lengths") : tr("Compare calibration lengths"),
+                             measure ? tr("%1.").arg(offer.what) : QString(), target, this);
+        if (dialog.exec() != QDialog::Accepted) return;
+        target = dialog.target();
     }
     jobs_->showJobs();
     plots_->showTab(PlotArea::SequenceLength);

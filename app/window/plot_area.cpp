@@ -513,12 +513,14 @@ void PlotArea::refreshCompare() {
     if (!comparison)
         return compare_->clearComparison(tr("Evaluate two recipes, or full precision and one, and choose them above."));
     const Run &a = *session_.run(compared_a_), &b = *session_.run(compared_b_);
-    if (!a.full_precision && !b.full_precision && a.recipe.calibration != b.recipe.calibration)
-        comparison->notes.add(Severity::warning, "calibration",
-                              tr("A was %1, B %2: perplexities compare, but the figures of layers were measured on "
-                                 "different inputs")
-                                  .arg(calibration_text(a.recipe.calibration), calibration_text(b.recipe.calibration))
-                                  .toStdString());
+    std::vector<const Run*> all{&a, &b};
+    for (const int id : compared_beside_) all.push_back(session_.run(id));
+    if (const QString calibrations = calibrations_text(all); !calibrations.isEmpty())
+        comparison->notes.add(
+            Severity::warning, "calibration",
+            tr("%1: perplexities compare, but the figures of layers were measured on different inputs")
+                .arg(calibrations)
+                .toStdString());
     const auto reports = [this](int id) {
         const auto& known = session_.run(id)->reports;
         return known ? *known : std::vector<LayerReport>();

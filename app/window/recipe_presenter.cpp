@@ -10,8 +10,11 @@
 #include "app/session/run_names.h"
 #include "app/window/table_rows.h"
 #include "core/method/method.h"
+#include "core/method/reach.h"
 #include "core/method/what_if_layer.h"
 #include "core/recipe/hardware_cost.h"
+#include "core/recipe/label_words.h"
+#include "core/recipe/recipe_text.h"
 #include "widgets/models/number_text.h"
 #include "widgets/models/qt_text.h"
 #include "widgets/panels/panel_header.h"
@@ -20,8 +23,8 @@ namespace graticule {
 
 namespace {
 
-// Headings of the card: the formats, or what else tells the two apart.
-std::pair<QString, QString> headings(const SchemeChoice& before, const SchemeChoice& now) {
+// The formats, or what else tells the two apart; empty: nothing that has short words.
+std::pair<QString, QString> different_words(const SchemeChoice& before, const SchemeChoice& now) {
     const auto format = [](const SchemeChoice& choice) {
         return choice.scheme.weight ? qt_text(choice.scheme.weight->format->label) : QObject::tr("16 bit");
     };
@@ -32,7 +35,20 @@ std::pair<QString, QString> headings(const SchemeChoice& before, const SchemeCho
         return names.isEmpty() ? QObject::tr("plain") : names.join(u'+');
     };
     if (methods(before) != methods(now)) return {methods(before), methods(now)};
-    return {QObject::tr("current"), QObject::tr("candidate")};
+    return label_words(before.scheme).static_operands == label_words(now.scheme).static_operands
+               ? std::pair<QString, QString>()
+               : std::pair(format(before), format(now));
+}
+
+// Headings of the card. Static inputs against dynamic ones are said as well: "INT4 / A8", "INT4 / A8 static".
+std::pair<QString, QString> headings(const SchemeChoice& before, const SchemeChoice& now) {
+    auto words = different_words(before, now);
+    if (words.first.isEmpty()) return {QObject::tr("current"), QObject::tr("candidate")};
+    const LabelWords of_before = label_words(before.scheme), of_now = label_words(now.scheme);
+    if (of_before.static_operands == of_now.static_operands) return words;
+    for (const std::string& operand : of_before.operands) words.first += QStringLiteral(" / ") + qt_text(operand);
+    for (const std::string& operand : of_now.operands) words.second += QStringLiteral(" / ") + qt_text(operand);
+    return words;
 }
 
 // "2.41 MB, 4.28 bit (ideal 4.16)"
@@ -216,6 +232,35 @@ WhatIfTable what_if_table(const Session& session) {
     return table;
 }
 
+namespace {
+// A text whose line for the calibration was taken out means the default's, and the next run would calibrate again.
+void add_unsaid_calibration(Diagnostics& said, const Session& session) {
+    const CalibrationSpec& now = session.recipe().calibration;
+    if (!session.model() || !session.completeStats() || says_calibration(session.history().text())) return;
+    const CalibrationSpec& there = session.completeStats()->spec;
+    if (there == now) return;
+    said.add(Severity::warning, "calibration",
+             QObject::tr("the recipe's text has no such line, so that it asks for the default, %1; what is there was "
+                         "calibrated %2")
+                 .arg(samples_text(now), samples_text(there))
+                 .toStdString());
+}
+
+// A transform that reaches none of the linears it is chosen for.
+void add_idle_transform(Diagnostics& said, const Session& session) {
+    if (!session.model()) return;
+    LayerProblems idle;
+    for (const LayerId layer : session.selection()) {
+        const SchemeChoice choice = session.choiceFor(layer, session.recipeRules());
+        const MethodRow* row = idle_transform(*session.model(), layer, choice);
+        if (!row) return;
+        idle.add(std::string(row->label) + " changes nothing here: it does not scale what this linear reads",
+                 session.model()->linear(layer).short_name);
+    }
+    idle.report(Severity::warning, said);
+}
+} // namespace
+
 std::vector<RuleRow> rule_rows(const Session& session) {
     std::vector<RuleRow> rows;
     if (!session.model()) return rows;
@@ -340,6 +385,7 @@ RecipePresenter::RecipePresenter(Session& session, RecipePanel& panel, QObject* 
     connect(&session, &Session::recipeChanged, this, &RecipePresenter::refresh);
     connect(&session, &Session::selectionChanged, this, &RecipePresenter::refresh);
     connect(&session, &Session::statsChanged, this, &RecipePresenter::refreshWhatIf);
+    connect(&session, &Session::statsChanged, this, &RecipePresenter::refreshDiagnostics);
     connect(&session, &Session::reportsChanged, this, &RecipePresenter::refreshWhatIf);
     connect(&session, &Session::whatIfChanged, this, [this](LayerId layer) {
         if (session_.primary() == layer) refreshWhatIf();
@@ -382,15 +428,22 @@ void RecipePresenter::refreshForm() {
     panel_.setTexts(open ? QString::fromStdString(session_.history().text()) : QString(),
                     open ? QString::fromStdString(to_json(session_.recipe())) : QString());
     const Resolution& resolution = session_.resolution();
+    panel_.setPredicted(resolution.resolved && session_.model() ? predicted_text(*resolution.resolved)
+                                                                : QStringLiteral("–"));
+    refreshDiagnostics();
+}
+
+void RecipePresenter::refreshDiagnostics() {
+    const Resolution& resolution = session_.resolution();
     const std::vector<LayerId> others =
         resolution.diagnostics.has_errors() ? session_.otherTransforms() : std::vector<LayerId>();
     QStringList names;
     for (const LayerId layer : others)
         names << QString::fromStdString(session_.model()->linear(layer).short_name).section(u'.', -1);
-    panel_.setDiagnostics(session_.model() ? resolution.diagnostics : Diagnostics{},
-                          names.isEmpty() ? QString() : tr("apply to %1 too").arg(names.join(tr(" and "))));
-    panel_.setPredicted(resolution.resolved && session_.model() ? predicted_text(*resolution.resolved)
-                                                                : QStringLiteral("–"));
+    Diagnostics said = session_.model() ? resolution.diagnostics : Diagnostics{};
+    add_idle_transform(said, session_);
+    add_unsaid_calibration(said, session_);
+    panel_.setDiagnostics(said, names.isEmpty() ? QString() : tr("apply to %1 too").arg(names.join(tr(" and "))));
 }
 
 void RecipePresenter::refreshRules() { panel_.setRules(rule_rows(session_)); }

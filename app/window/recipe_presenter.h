@@ -23,6 +23,7 @@ private:
     void textEdited(const QString& text);
     void jsonEdited(const QString& json);
     void refreshForm();
+    void refreshDiagnostics();
     void refreshRules();
     void refreshAdvice();
     [[nodiscard]] bool isRegex(const RuleRow& row) const;

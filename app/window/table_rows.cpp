@@ -50,7 +50,7 @@ void add_difference(RunRow& row, const Session& session, const Run& run) {
 
 namespace {
 struct LabelForm {
-    bool brief = false, inputs = true; ///< short words, for little room; what is said beside the weights
+    bool brief = false, inputs = true; ///< short words, for little room; all that is rounded beside the weights
     bool zero_points = false;
     std::set<std::pair<std::string, std::string>> settings = {}; ///< (method, name) of those that are said
 };
@@ -62,9 +62,8 @@ QString label_of(const SchemeChoice& choice, const LabelForm& form) {
         label += choice.scheme.weight->symmetric ? QStringLiteral(" sym") : QStringLiteral(" asym");
     if (!words.grain.empty())
         label += u' ' + QString::fromStdString(form.brief && words.grain == "channel" ? "ch" : words.grain);
-    if (form.inputs)
-        for (const std::string& operand : words.operands)
-            label += QStringLiteral(" / ") + QString::fromStdString(operand);
+    for (const std::string& operand : form.inputs ? words.operands : words.static_operands)
+        label += QStringLiteral(" / ") + QString::fromStdString(operand);
     QStringList methods;
     for (const MethodStep& step : choice.steps) {
         ParamMap said;

@@ -19,8 +19,8 @@ namespace graticule {
 /// "INT4 channel / A8", with the methods that matter behind it: "INT4 channel / A8 · smoothquant".
 [[nodiscard]] QString scheme_label(const SchemeChoice& choice);
 /// Of each of choices that stand below each other its label, then the same in ever fewer words, as many of each:
-/// "INT4 ch / A8 · SQ", "INT4 ch · SQ". Format, grain and methods stay, inputs where they differ; zero points and
-/// settings of methods are said as soon as some differ in nothing else.
+/// "INT4 ch / A8 · SQ", "INT4 ch · SQ". Format, grain and methods stay, inputs where they differ or are
+/// static; zero points and settings of methods are said as soon as some differ in nothing else.
 [[nodiscard]] std::vector<QStringList> scheme_labels(const std::vector<SchemeChoice>& choices);
 
 } // namespace graticule

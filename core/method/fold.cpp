@@ -1,5 +1,7 @@
 #include "core/method/fold.h"
 
+#include <algorithm>
+
 #include "core/method/method.h"
 
 namespace graticule {
@@ -52,6 +54,12 @@ void divide_linear(const Linear& linear, const at::Tensor& scale, BlockWeights& 
 }
 
 } // namespace
+
+const FoldSite* fold_site_of(const Model& model, LayerId layer) {
+    for (const FoldSite& site : model.fold_sites())
+        if (std::find(site.consumers.begin(), site.consumers.end(), layer) != site.consumers.end()) return &site;
+    return nullptr;
+}
 
 Chosen<Transform> transform_of(const FoldSite& site, const LayerChoices& choices) {
     for (const LayerId id : site.consumers)

@@ -15,6 +15,8 @@ namespace graticule {
 
 /// The transform that the site's quantized consumers want (resolve made sure they agree).
 [[nodiscard]] Chosen<Transform> transform_of(const FoldSite& site, const LayerChoices& choices);
+/// Where the layer's input can be scaled; null: nowhere.
+[[nodiscard]] const FoldSite* fold_site_of(const Model& model, LayerId layer);
 /// False where the source has not one output per channel of the site (values shared by several heads).
 [[nodiscard]] bool scale_fits(const FoldSite& site, const Model& model);
 

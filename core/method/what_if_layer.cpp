@@ -12,6 +12,7 @@
 #include "core/method/fold.h"
 #include "core/method/linear_stage.h"
 #include "core/method/method.h"
+#include "core/method/reach.h"
 #include "core/method/residual_rotation.h"
 #include "core/method/result_params.h"
 #include "core/method/rotation.h"
@@ -24,18 +25,9 @@ namespace graticule {
 
 namespace {
 
-const FoldSite* fold_site_of(const Model& model, LayerId layer) {
-    for (const FoldSite& site : model.fold_sites())
-        if (std::find(site.consumers.begin(), site.consumers.end(), layer) != site.consumers.end()) return &site;
-    return nullptr;
-}
-
 /// The transform, where it scales the layer's input.
 Chosen<Transform> scaling_of(const Model& model, LayerId layer, const SchemeChoice& choice) {
-    const auto transform = chosen<Transform>(choice);
-    const FoldSite* site = fold_site_of(model, layer);
-    if (!transform || site == nullptr || !scale_fits(*site, model)) return {};
-    return transform.method->applies(*site, transform.params()) ? transform : Chosen<Transform>();
+    return idle_transform(model, layer, choice) != nullptr ? Chosen<Transform>() : chosen<Transform>(choice);
 }
 
 /// Rows of inputs on the device, and on the host which sample each is of.

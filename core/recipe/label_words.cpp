@@ -26,8 +26,9 @@ std::string operand_text(const TensorScheme& tensor, const char* letter) {
 } // namespace
 
 LabelWords label_words(const QuantScheme& scheme) {
-    if (scheme == QuantScheme{}) return {.format = "full precision", .grain = {}, .operands = {}};
-    LabelWords words{.format = "W16", .grain = {}, .operands = {}};
+    if (scheme == QuantScheme{})
+        return {.format = "full precision", .grain = {}, .operands = {}, .static_operands = {}};
+    LabelWords words{.format = "W16", .grain = {}, .operands = {}, .static_operands = {}};
     if (scheme.weight) {
         const BlockFormat* named = block_format(*scheme.weight);
         words.format = named ? block_label(*named, *scheme.weight) : std::string(scheme.weight->format->label);
@@ -39,7 +40,10 @@ LabelWords label_words(const QuantScheme& scheme) {
                                                           {Operand::value, "V"},
                                                           {Operand::probability, "P"}};
     for (const auto& [operand, letter] : others)
-        if (const auto& tensor = scheme[operand]) words.operands.push_back(operand_text(*tensor, letter));
+        if (const auto& tensor = scheme[operand]) {
+            words.operands.push_back(operand_text(*tensor, letter));
+            if (!tensor->dynamic) words.static_operands.push_back(words.operands.back());
+        }
     return words;
 }
 

@@ -225,6 +225,12 @@ std::string recipe_text(const Recipe& recipe) {
 
 Recipe parse_recipe_text(const std::string& text) { return read_recipe_of(read_document(text)); }
 
+bool says_calibration(const std::string& text) {
+    const Document document = read_document(text);
+    return std::ranges::any_of(document.entries,
+                               [](const Entry& entry) { return entry.kind == Entry::Kind::calibration; });
+}
+
 std::string with_recipe(const std::string& text, const Recipe& recipe) {
     Document document;
     try {

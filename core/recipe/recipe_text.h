@@ -24,6 +24,9 @@ namespace graticule {
 /// line and what is wrong with it. What is left out is the default's; a text without any decision is an error.
 [[nodiscard]] Recipe parse_recipe_text(const std::string& text);
 
+/// Whether it has a line for the calibration; without one the recipe has the default's. Throws as parse_recipe_text.
+[[nodiscard]] bool says_calibration(const std::string& text);
+
 /// `text` saying `recipe`: lines that hold still stand as they are typed, changed ones are rewritten in their place,
 /// new rules come where the recipe has them, comments all stay. A `text` that cannot be read is replaced.
 [[nodiscard]] std::string with_recipe(const std::string& text, const Recipe& recipe);

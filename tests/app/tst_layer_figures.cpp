@@ -1,6 +1,7 @@
 // Numbers that must not contradict each other: what a run measured outranks what a what-if estimates, and every place
 // says which of the two it shows.
 #include <QtTest/QTest>
+#include <QtWidgets/QLabel>
 #include <algorithm>
 #include <cmath>
 
@@ -8,8 +9,10 @@
 #include "app/window/plot_feed.h"
 #include "app/window/recipe_presenter.h"
 #include "app/window/table_rows.h"
+#include "core/method/reach.h"
 #include "tests/support/short_calibration.h"
 #include "tests/support/test_main.h"
+#include "widgets/panels/recipe_panel.h"
 
 using namespace graticule;
 
@@ -156,6 +159,77 @@ private Q_SLOTS:
         const auto taken = session_.calibrationOf();
         QVERIFY(taken && taken->spec.samples == 2 && !taken->ahead() && taken->from != From::job);
         QVERIFY(!what_if_table(session_).basis.contains(QStringLiteral("asks for")));
+    }
+
+    // As after reopening: the recipe was measured, what it is held against was not.
+    void error_plot_asks_for_every_linear_of_a_reference_that_was_not_measured() {
+        const Recipe run_before = session_.recipe();
+        session_.setRecipe(recipe_of("w=int5/asym/channel a=int8/sym/token"), QStringLiteral("test"));
+        session_.setReferenceToCurrent();
+        session_.setRecipe(run_before, QStringLiteral("test"));
+        const QString all = QStringLiteral("%1 of %1 linears").arg(session_.model()->linears().size());
+        QTRY_VERIFY_WITH_TIMEOUT(error_plot(session_).subtitle.text().contains(all), 120'000);
+    }
+
+    void static_inputs_are_said_above_the_card() {
+        session_.setRecipe(recipe_of("w=int4/asym/channel a=int8/sym/tensor"), QStringLiteral("test"));
+        session_.setReferenceToCurrent();
+        session_.setRecipe(recipe_of("w=int4/asym/channel a=int8/sym/tensor/static"), QStringLiteral("test"));
+        QTRY_VERIFY_WITH_TIMEOUT(!what_if_table(session_).rows.empty(), 60'000);
+        QCOMPARE(what_if_table(session_).current_label, QStringLiteral("INT4 / A8"));
+        QCOMPARE(what_if_table(session_).candidate_label, QStringLiteral("INT4 / A8 static"));
+        session_.undo();
+        QTRY_VERIFY_WITH_TIMEOUT(!what_if_table(session_).rows.empty(), 60'000);
+        QVERIFY(what_if_table(session_).candidate_label.isEmpty());
+        session_.undo();
+    }
+
+    void a_calibration_taken_out_of_the_text_is_said() {
+        RecipePanel panel;
+        const RecipePresenter presenter(session_, panel, nullptr);
+        const auto said = [&panel] {
+            QString all;
+            for (const QLabel* label : panel.findChildren<QLabel*>()) all += label->text() + u'\n';
+            return all;
+        };
+        const QString text = QString::fromStdString(session_.history().text());
+        const QString warning = QStringLiteral("asks for the default, 16 × 512; what is there was calibrated 2 × 64");
+        QVERIFY(text.contains(QStringLiteral("calibration:")) && !said().contains(warning));
+        Q_EMIT panel.textEdited(text.section(u'\n', 0, 0));
+        QVERIFY2(said().contains(warning), qPrintable(said()));
+        session_.undo();
+        QVERIFY(!said().contains(warning));
+    }
+
+    void a_transform_that_reaches_nothing_is_said_at_once() {
+        const auto idle = [this](const char* name, const char* line) {
+            const LayerId layer = session_.model()->find_linear(name).value();
+            return idle_transform(*session_.model(), layer, parse_scheme_line(line)) != nullptr;
+        };
+        // SmoothQuant, section 4: at the norms; AWQ scales whatever a linear map stands before.
+        for (const char* line : {"w=int8/sym/channel smoothquant", "w=int8/sym/channel awq:sites=norms"}) {
+            QVERIFY(!idle("layers.0.self_attn.q_proj", line) && !idle("layers.0.fc1", line));
+            QVERIFY(idle("layers.0.self_attn.out_proj", line) && idle("layers.0.fc2", line));
+        }
+        QVERIFY(!idle("layers.0.fc2", "w=int8/sym/channel awq"));
+        QVERIFY(!idle("layers.0.fc2", "w=int8/sym/channel gptq"));
+
+        RecipePanel panel;
+        const RecipePresenter presenter(session_, panel, nullptr);
+        const auto said = [&panel] {
+            QString all;
+            for (const QLabel* label : panel.findChildren<QLabel*>()) all += label->text() + u'\n';
+            return all;
+        };
+        const QString warning = QStringLiteral("layers.0.fc2: SmoothQuant changes nothing here");
+        session_.setRecipe(recipe_of("w=int8/sym/channel smoothquant"), QStringLiteral("test"));
+        QVERIFY2(said().contains(warning), qPrintable(said()));
+        session_.select({session_.model()->find_linear("layers.0.fc1").value(), layer_}); // it reaches one of them
+        QVERIFY(!said().contains(QStringLiteral("changes nothing here")));
+        session_.select({layer_});
+        QVERIFY(said().contains(warning));
+        session_.undo();
+        QVERIFY(!said().contains(warning));
     }
 
     void another_calibration_measured_something_else() {

@@ -217,6 +217,18 @@ private Q_SLOTS:
         if (!names[1].protocol.isEmpty()) QCOMPARE(names[1].name, b.name);
     }
 
+    /// All that are compared, not the first two alone; full precision has none.
+    void calibrations_that_differ_are_named_of_every_run() {
+        Run a = run_of("w=int4 gptq", brief), b = a, c = a;
+        const Run full = run_of("none", brief, true);
+        a.recipe.calibration.samples = b.recipe.calibration.samples = 8;
+        c.recipe.calibration.samples = 16;
+        QCOMPARE(calibrations_text({&a, &b, &c}), QStringLiteral("A was calibrated 8 × 512, B 8 × 512, C 16 × 512"));
+        QCOMPARE(calibrations_text({&full, &a, &c}), QStringLiteral("B was calibrated 8 × 512, C 16 × 512"));
+        QVERIFY(calibrations_text({&a, &b}).isEmpty());
+        QVERIFY(calibrations_text({&full, &a, &b}).isEmpty());
+    }
+
     void a_lone_run_has_its_own_name() {
         const Run a = run_of("w=int4 gptq", brief), b = run_of("w=int8", lengthy);
         const std::vector<RunName> names = run_names({a, b});

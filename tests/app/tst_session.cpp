@@ -683,6 +683,13 @@ private Q_SLOTS:
                                   "3 quantizations", "12 evaluations"})
             QVERIFY2(offer.what.contains(QString::fromUtf8(words)), qPrintable(offer.what));
         QVERIFY2(offer.refusal.isEmpty(), qPrintable(offer.refusal));
+        QVERIFY2(!offer.what.contains("instead of"), qPrintable(offer.what)); // 16 × 512 are these 8,192
+        recipe.calibration.samples = 4;
+        session.setRecipe(recipe, {});
+        const QString fewer = session.lengthsOffer().what;
+        QVERIFY2(fewer.contains("8,192 tokens of the built-in text instead of the recipe's 4 × 512"),
+                 qPrintable(fewer));
+        session.undo();
         panel.setOffer(offer.what, offer.refusal);
         QVERIFY(panel.measure()->isEnabled() && panel.measure()->toolTip().contains(offer.what));
         session.setRecipe(int4_recipe(), {});

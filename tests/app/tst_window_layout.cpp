@@ -253,6 +253,9 @@ private Q_SLOTS:
         QCOMPARE(last({int4 + " gptq", int4 + " gptq:block=64", "none"}),
                  (QStringList{"INT4 ch · gptq", "INT4 ch · gptq:block=64", "full precision"}));
         QCOMPARE(last({"w=int4/asym/channel", "w=int4/sym/channel"}), (QStringList{"INT4 asym ch", "INT4 sym ch"}));
+        const std::string fixed = "w=int4/asym/channel a=int8/sym/tensor/static";
+        QCOMPARE(last({fixed + " dgq"}), (QStringList{"INT4 ch / A8 static · dgq"})); // whatever stands beside it
+        QCOMPARE(last({int4 + " dgq"}), (QStringList{"INT4 ch · dgq"}));
         QCOMPARE(last({"w=nvfp4 a=nvfp4", "w=nvfp4 a=nvfp4 awq"}), (QStringList{"NVFP4", "NVFP4 · awq"}));
     }
 

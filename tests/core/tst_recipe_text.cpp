@@ -25,6 +25,12 @@ class TestRecipeText : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void a_text_may_leave_the_calibration_unsaid() {
+        QVERIFY(says_calibration(typed));
+        QVERIFY(says_calibration("w=int8/sym/channel\ncalibration: samples=16, length=512\n")); // the default's
+        QVERIFY(!says_calibration("w=int8/sym/channel\n# calibration: samples=8, length=256\n"));
+    }
+
     void a_text_says_what_a_recipe_says() {
         const Recipe recipe = parse_recipe_text(typed);
         QCOMPARE(to_line(recipe.defaults), std::string("w=int4/asym/g128 a=int8/sym/token gptq"));

@@ -294,6 +294,24 @@ private Q_SLOTS:
         QCOMPARE(accepted.size(), 1);
     }
 
+    void a_long_sentence_is_wrapped_and_no_dialog_is_as_wide_as_it() {
+        const QString what =
+            QStringLiteral("w=int4/asym/channel a=int8/sym/token gptq: calibrated on 8,192 tokens, ").repeated(6);
+        LengthsDialog dialog("Measure calibration lengths", what, 300, nullptr);
+        dialog.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&dialog));
+        QVERIFY2(dialog.width() < 700 && dialog.height() < 500,
+                 qPrintable(QStringLiteral("%1 x %2").arg(dialog.width()).arg(dialog.height())));
+        const auto* area = dialog.findChild<QScrollArea*>();
+        QVERIFY(area && area->widget()->width() <= area->viewport()->width());
+        QVERIFY(area->widget()->height() <= area->viewport()->height()); // all of it is in sight
+        QCOMPARE(dialog.target(), 300);
+        auto* box = dialog.findChild<QSpinBox*>();
+        QVERIFY(!box->accessibleName().isEmpty());
+        box->setValue(64);
+        QCOMPARE(dialog.target(), 64);
+    }
+
     void tables_are_copied_as_csv_markdown_and_json() {
         RunsPanel panel;
         RunRow run;

@@ -316,6 +316,8 @@ private Q_SLOTS:
         const Picture picture = lay_out(scene, {}, theme::light(), {.size = {870, 360}});
         QVERIFY(texts_of(picture).contains(QStringLiteral("233")));
         QVERIFY(texts_of(picture).contains(QStringLiteral("4")));
+        QCOMPARE(scene.panels.back().y.scale, Scale::log10); // nothing else tells: within a decade no tick does
+        QVERIFY(texts_of(picture).contains(QStringLiteral("factor s (log)")));
         const PanelFrame& frame = picture.panels.front();
         const double y = frame.y.pixel(outlier_threshold(data));
         QVERIFY(threshold_at(scene, picture, {frame.plot.center().x(), y + 2}).has_value());

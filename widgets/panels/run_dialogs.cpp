@@ -90,6 +90,18 @@ CalibrationSpec CalibrationDialog::spec() const {
     return spec;
 }
 
+LengthsDialog::LengthsDialog(const QString& title, const QString& what, std::int64_t target, QWidget* parent)
+    : FormDialog(title,
+                 what.isEmpty() ? tr("Calibrates at several lengths and compares what changes with them.") : what,
+                 parent)
+    , target_(spin(target, 2, 1'048'576, tr("Tokens of the sequences"),
+                   tr("How long the sequences are that the model will be used on"))) {
+    addForm()->addRow(tr("Tokens of the sequences the model will be used on"), target_);
+    addButtons(what.isEmpty() ? tr("Compare") : tr("Measure"));
+}
+
+std::int64_t LengthsDialog::target() const { return target_->value(); }
+
 EvaluationDialog::EvaluationDialog(const EvaluationChoice& choice, const QString& what, std::int64_t max_positions,
                                    const std::vector<TargetEntry>& targets, const QString& served_as, QWidget* parent)
     : FormDialog(

@@ -35,6 +35,18 @@ private:
     QLabel* tokens_;
 };
 
+/// Which sequences calibration lengths are compared for.
+class LengthsDialog final : public FormDialog {
+    Q_OBJECT
+public:
+    /// `what`: all that will be measured, in a sentence; empty: lengths are only compared.
+    LengthsDialog(const QString& title, const QString& what, std::int64_t target, QWidget* parent);
+    [[nodiscard]] std::int64_t target() const; ///< tokens
+
+private:
+    QSpinBox* target_;
+};
+
 /// What to evaluate on; the engine's spec is made of it.
 struct EvaluationChoice {
     QString text; ///< empty: the built-in evaluation text
