@@ -78,7 +78,7 @@ struct LayerReport {
     /// run the calibration tokens that a rounding was fitted on, the scored ones among them.
     std::int64_t rows_fitted = 0;
     /// Its rounding compensates through X^T X and had fewer rows than inputs, which leave that undetermined: more
-    /// freedom than data, so its figures are not to be trusted.
+    /// freedom than data, so its figures are not to be trusted. Of an estimate: fewer than four times the inputs.
     bool too_few_rows = false;
     std::optional<double> search_loss;        ///< what the method's own objective reached, where it has one
     std::optional<double> search_loss_before; ///< the same objective without the method
