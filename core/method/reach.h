@@ -6,8 +6,8 @@
 
 namespace graticule {
 
-/// The transform of `choice` where it does not scale what this layer reads, so that it changes nothing there: SmoothQuant
-/// at fc2. Null: it scales that, or there is none.
+/// The transform of `choice` where it does not scale what this layer reads, so that it changes nothing there:
+/// SmoothQuant at fc2. Null: it scales that, or there is none.
 [[nodiscard]] const MethodRow* idle_transform(const Model& model, LayerId layer, const SchemeChoice& choice);
 
 } // namespace graticule

@@ -110,6 +110,7 @@ Panel factor_panel(const ChannelsData& data, const std::vector<std::size_t>& ord
     panel.x = x;
     panel.height_share = 0.4;
     panel.y.label = QStringLiteral("factor s (log)");
+    panel.y.shorter = QStringLiteral("s (log)");
     panel.y.scale = Scale::log10;
     Series line = make_series(QStringLiteral("factor s"), Mark::line, {Token::candidate, 1});
     for (std::size_t rank = 0; rank < order.size(); ++rank) {
