@@ -676,6 +676,7 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(session.model() != nullptr, 30'000);
         Recipe recipe = session.recipe();
         recipe.defaults = parse_scheme_line("w=int4/asym/channel gptq");
+        recipe.calibration.samples = 16;
         session.setRecipe(recipe, {});
         SlacPanel panel;
         const Session::LengthsOffer offer = session.lengthsOffer();
