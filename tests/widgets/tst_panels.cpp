@@ -1107,7 +1107,7 @@ private Q_SLOTS:
         editor->setMethods(all);
         window.resize(320, 640);
         window.show();
-        QVERIFY(QTest::qWaitForWindowActive(&window));
+        QVERIFY(QTest::qWaitForWindowExposed(&window));
         const SchemeChoice plain = parse_scheme_line("w=int4/asym/channel a=int8/sym/token");
         SchemeChoice now = plain;
         const auto show = [&] { editor->setChoices({plain, now}, {plain, plain}, {256, 256}); };
